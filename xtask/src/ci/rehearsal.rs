@@ -179,7 +179,7 @@ impl<'a> Rehearsal<'a> {
         if let Some(need) = job.needs.iter().find(|need| !self.outputs.contains_key(*need)) {
             return Some(format!("it needs the job {need}"));
         }
-        self.unsigned.clone().filter(|_| publishes(job))
+        self.unsigned.clone().filter(|_| self.publishes(job))
     }
 
     fn leave_out(&mut self, job: &str, step: Option<&WorkflowStep>, why: impl Into<String>) {
@@ -202,7 +202,7 @@ impl<'a> Rehearsal<'a> {
             Some(matrix) => values::rows(&filled(matrix, &|name| values(&none, 0).get(name))?)?,
         };
         let mut made = ValueMap::new();
-        if let Some((file, _)) = self.key.as_ref().filter(|_| publishes(job)) {
+        if let Some((file, _)) = self.key.as_ref().filter(|_| self.publishes(job)) {
             let why = format!(
                 "the commit has no {}: the service needs it, and here another key signs",
                 file.display()
@@ -212,13 +212,16 @@ impl<'a> Rehearsal<'a> {
         for (index, row) in rows.iter().enumerate() {
             let name = row.get("id").cloned().unwrap_or_else(|| job.id.clone());
             let folder = self.folder.join("machines").join(format!("{}-{index}", job.id));
-            let machine = RehearsedMachine::new(folder, &self.checkout)?;
+            let machine = RehearsedMachine::new(folder, &self.checkout, self.session)?;
             let mut run = JobRun { job, name, machine, values: values(row, index) };
             for step in &job.steps {
                 self.step(&mut run, step)?;
             }
             // An output of a step that was left out is an empty text, as for the service.
-            let value = |name: &str| Some(run.values.get(name).unwrap_or_default());
+            let value = |name: &str| {
+                let of_step = name.starts_with("steps.") && !name.contains([' ', '|', '&', '(']);
+                run.values.get(name).or_else(|| of_step.then(String::new))
+            };
             for (name, text) in &job.outputs {
                 made.insert(name.clone(), filled(text, &value)?);
             }
@@ -260,17 +263,32 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
+    /// Whether a job may write to a registry.
+    fn publishes(&self, job: &WorkflowJob) -> bool {
+        let rights = job.permissions.as_ref().unwrap_or(&self.workflow.permissions);
+        rights.get("packages").is_some_and(|right| right == "write")
+    }
+
     /// Does what an action means on this machine.
     fn action(&mut self, run: &JobRun<'_>, step: &WorkflowStep, action: &str, with: &ValueMap) -> Result<()> {
         let begun = SystemTime::now();
         let (root, mut bytes) = (&run.machine.root, None);
-        match action.split_once('@').map_or(action, |(name, _)| name) {
-            "actions/checkout" => self.check_out(run)?,
+        let name = action.split_once('@').map_or(action, |(name, _)| name);
+        match name {
+            "actions/checkout" => {
+                // Others would change what is checked out, or where.
+                let known = ["fetch-depth", "fetch-tags", "persist-credentials", "submodules"];
+                if let Some(input) = with.keys().find(|input| !known.contains(&input.as_str())) {
+                    return Err(Error::failed(format!("the input `{input}` of {name} is not rehearsed"))
+                        .found(format!("{}:{}", self.workflow.file, step.line)));
+                }
+                self.check_out(run)?;
+            }
             "actions/upload-artifact" => bytes = Some(self.artifacts.take(with, root)?),
             "actions/download-artifact" => bytes = Some(self.artifacts.put(with, root)?),
             // The caches of this machine are used.
             "actions/cache" | "actions/cache/restore" | "actions/cache/save" => return Ok(()),
-            name => {
+            _ => {
                 if let Some(file) = with.get("subject-checksums") {
                     checksums(&root.join(file))?;
                 }
@@ -284,7 +302,7 @@ impl<'a> Rehearsal<'a> {
 
     fn check_out(&self, run: &JobRun<'_>) -> Result<()> {
         run.machine.check_out(&self.checkout, &self.tools, self.session)?;
-        match self.key.as_ref().filter(|_| publishes(run.job)) {
+        match self.key.as_ref().filter(|_| self.publishes(run.job)) {
             Some((file, pem)) => xtask_files::write(&run.machine.root.join(file), pem.as_bytes()),
             None => Ok(()),
         }
@@ -313,7 +331,7 @@ impl<'a> Rehearsal<'a> {
         let mut kills = 0;
         if self.kill && script.contains(SHARD) {
             kills = self.killed(run, &cmd)?;
-        } else if self.kill && step.env.contains_key(PASSWORD) && publishes(run.job) {
+        } else if self.kill && step.env.contains_key(PASSWORD) && self.publishes(run.job) {
             kills = self.killed_registry(run, &cmd)?;
         }
         let cmd = self.prepared(run, cmd, asks);
@@ -341,11 +359,11 @@ impl<'a> Rehearsal<'a> {
     /// Returns a command with everything that a runner sets.
     fn prepared(&self, run: &JobRun<'_>, cmd: Cmd, asks: bool) -> Cmd {
         let cmd = run.machine.command(cmd, &self.tools, self.session, asks);
-        let cmd = self.service.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
+        let cmd = self.service.iter().fold(cmd, |cmd, (name, value)| cmd.env_default(name, value));
         let cmd = cmd
             .env("GITHUB_WORKSPACE", &run.machine.root)
             .env("GITHUB_STEP_SUMMARY", run.machine.folder.join("summary.md"));
-        if run.job.matrix.is_some() {
+        if run.job.matrix.is_some() && !self.publishes(run.job) {
             return cmd;
         }
         // Whatever a step publishes, it reaches no other registry than this one.
@@ -372,9 +390,14 @@ impl<'a> Rehearsal<'a> {
     /// Kills the step that makes a shard, at random points. Returns how often.
     fn killed(&self, run: &JobRun<'_>, cmd: &Cmd) -> Result<usize> {
         let shards = run.machine.root.join("target").join("shards");
-        let mut most = run.values.get("matrix.seconds").and_then(|text| text.parse().ok()).unwrap_or(30.0);
+        let estimate = run.values.get("matrix.seconds").and_then(|text| text.parse().ok());
+        let mut most = estimate.filter(|seconds| (0.0..=86400.0).contains(seconds)).unwrap_or(30.0);
         let mut kills = 0;
-        while kills < KILLS {
+        // A step that is over before it can be killed is not tried for ever.
+        for _ in 0..4 * KILLS {
+            if kills == KILLS {
+                break;
+            }
             // What an earlier run finished would hide that this one is killed early.
             let _ = std::fs::remove_dir_all(&shards);
             let output = cmd.capture(Duration::from_secs_f64(0.2 + most * chance()))?;
@@ -414,7 +437,8 @@ impl<'a> Rehearsal<'a> {
             Error::usage(format!("{} makes no shard that could be killed", self.workflow.file))
                 .found(format!("no script contains {SHARD}"))
         })?;
-        let machine = RehearsedMachine::new(self.folder.join("machines").join("alone"), &self.checkout)?;
+        let machine =
+            RehearsedMachine::new(self.folder.join("machines").join("alone"), &self.checkout, self.session)?;
         machine.check_out(&self.checkout, &self.tools, self.session)?;
         let cmd = Cmd::new("bash").args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &script]);
         let cmd = machine.command(cmd, &self.tools, self.session, false).env("CI", "true");
@@ -445,17 +469,14 @@ fn lacking_key(
     match file.strip_prefix(&session.workspace.root) {
         Ok(below) if checkout.has(below)? => Ok(None),
         Ok(below) => Ok(Some((below.to_owned(), PrivateKey::generate_pem()?))),
-        Err(_) if file.exists() => Ok(None),
+        Err(_) if file.exists() => {
+            session.ui.step("Signing", format!("with your key {}, which is no part of the workspace", file.display()));
+            Ok(None)
+        }
         Err(_) => Err(Error::missing(format!("the key file {} does not exist", file.display()))
             .found("it signs what is published (`sign` in [publish])")
             .help("make it, or name a variable, for which a rehearsal has a key of its own: sign = \"env:NAME\"")),
     }
-}
-
-/// Whether a job may write to a registry.
-fn publishes(job: &WorkflowJob) -> bool {
-    let right = job.permissions.as_ref().and_then(|rights| rights.get("packages"));
-    right.is_some_and(|right| right == "write")
 }
 
 /// Checks that a file has the form in which the service takes digests.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::repository;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::Cmd;
 
 /// How long git may take to clone and check out the sources.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,8 +29,8 @@ pub fn top(root: &Path) -> Result<PathBuf> {
 pub fn commit(root: &Path, revision: &str) -> Result<String> {
     let top = top(root)?;
     let wanted = format!("{revision}^{{commit}}");
-    let cmd = Cmd::new("git").args(["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]);
-    let output = cmd.cwd(&top).env("LC_ALL", "C").capture(LIMIT)?;
+    let cmd = repository::git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]);
+    let output = cmd.cwd(&top).capture(LIMIT)?;
     match output.ok() {
         true => Ok(output.text()),
         false => Err(Error::usage(format!("this checkout does not have the commit `{revision}`"))
@@ -47,8 +46,7 @@ pub fn commit(root: &Path, revision: &str) -> Result<String> {
 pub fn clone_at(root: &Path, commit: &str, into: &Path) -> Result<PathBuf> {
     let top = top(root)?;
     let git = |args: &[&str]| {
-        let cmd = Cmd::new("git").args(["-c", "advice.detachedHead=false"]).args(args).cwd(into);
-        let cmd = cmd.env("LC_ALL", "C");
+        let cmd = repository::git().args(["-c", "advice.detachedHead=false"]).args(args).cwd(into);
         let output = cmd.capture(LIMIT)?;
         match output.ok() {
             true => Ok(()),

@@ -32,6 +32,16 @@ const HEAD: &[&str] = &["rev-parse", "--verify", "HEAD"];
 /// user.
 type GitAnswer<T> = Result<Option<T>, String>;
 
+/// Variables that lead git to another repository than that of the current folder. git sets them for its hooks.
+const ELSEWHERE: [&str; 5] =
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"];
+
+/// Returns a call of git that asks the repository around its current folder, with messages in English.
+pub fn git() -> Cmd {
+    let cmd = Cmd::new("git").env("LC_ALL", "C");
+    ELSEWHERE.into_iter().fold(cmd, Cmd::env_remove)
+}
+
 /// Returns the commit that build scripts of a workspace would find, or none if git does not track its
 /// manifest. A checkout that contains the workspace only by chance is not considered.
 ///
@@ -106,7 +116,7 @@ fn line(dir: &Path, args: &[&str]) -> GitAnswer<String> {
 fn ask(dir: &Path, args: &[&str]) -> GitAnswer<Vec<u8>> {
     // The messages of git for an empty answer. Its exit codes do not distinguish them from refusals.
     const NOTHING: [&str; 3] = ["not a git repository", "did not match any file", "Needed a single revision"];
-    let cmd = Cmd::new("git").args(args).cwd(dir).env("LC_ALL", "C");
+    let cmd = git().args(args).cwd(dir);
     let output = match cmd.capture_whole(LIMIT) {
         Ok(output) => output,
         Err(error) if error.kind == ExitKind::Missing => return Ok(None),

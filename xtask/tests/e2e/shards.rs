@@ -374,11 +374,17 @@ fn a_rehearsal_runs_what_the_file_says() {
         return;
     }
     const FILE: &str = ".github/workflows/xtask-release.yml";
-    let project = pure_project();
+    let mut project = pure_project();
+    // Neither what the user may do nor another repository reaches the steps.
+    project.set("AWS_SECRET_ACCESS_KEY", "of the user");
+    project.set("GH_TOKEN", "of the user");
+    let project = project;
     project.run(&["ci", "init", "github", "--install", "ci/install xtask"]).ended(0);
     let file = project.read(FILE);
     let compare = "      - name: Compare the tag with the version\n";
-    let own = "      - name: Own\n        env:\n          NAME: ${{ VALUE }}\n        run: |\n          echo \"sees $NAME\" >&2\n          false\n";
+    let own = "      - name: Own\n        env:\n          NAME: ${{ VALUE }}\n        run: |\n          echo \"sees $NAME\" >&2\n          \
+        echo \"secret: ${AWS_SECRET_ACCESS_KEY-}${GH_TOKEN-}, remotes: $(git remote).\" >&2\n          \
+        gh release create v9 && git tag v9 && ! git push origin v9 2>/dev/null\n          false\n";
     let with = |value: &str| {
         project.write(FILE, &file.replace(compare, &format!("{}{compare}", own.replace("VALUE", value))));
         commit(&project);
@@ -389,8 +395,10 @@ fn a_rehearsal_runs_what_the_file_says() {
         "the rehearsal failed at plan: Own",
         "sees {\"include\":[{",
         &matrix,
+        "secret: , remotes: .",
         FILE,
     ]);
+    assert!(!project.path(".git/refs/tags/v9").exists(), "a script pushes nothing to the checkout");
     // A tag that does not fit the version is refused by the script of the file.
     let wrong = file.replace("!= \"v$version\"", "!= \"w$version\"");
     project.write(FILE, &wrong);

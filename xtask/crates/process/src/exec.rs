@@ -126,10 +126,24 @@ impl Cmd {
         self
     }
 
+    /// Sets a variable that was not set for the command before.
+    #[must_use]
+    pub fn env_default(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.entry(key.as_ref().to_owned()).or_insert_with(|| Some(value.as_ref().to_owned()));
+        self
+    }
+
     /// Removes a variable from the environment of the command.
     #[must_use]
     pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
         self.env.insert(key.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Removes a variable that was not set for the command before.
+    #[must_use]
+    pub fn env_remove_default(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.env.entry(key.as_ref().to_owned()).or_insert(None);
         self
     }
 

@@ -24,7 +24,7 @@ impl ArtifactStore {
     /// # Errors
     /// There is no such file, an artifact of this name exists, or the path is a pattern.
     pub(super) fn take(&self, inputs: &Inputs, root: &Path) -> Result<u64> {
-        let (name, path) = (input(inputs, "name")?, input(inputs, "path")?);
+        let (name, path) = (artifact_name(input(inputs, "name")?)?, inside(input(inputs, "path")?)?);
         if path.contains(['*', '?', '\n', '!']) {
             return Err(Error::failed(format!(
                 "artifact {name}: patterns of paths are not rehearsed: {path}"
@@ -50,8 +50,9 @@ impl ArtifactStore {
     /// # Errors
     /// There is no such artifact.
     pub(super) fn put(&self, inputs: &Inputs, root: &Path) -> Result<u64> {
-        let place = root.join(input(inputs, "path")?);
+        let place = root.join(inside(input(inputs, "path")?)?);
         if let Some(name) = inputs.get("name") {
+            let name = artifact_name(name)?;
             let from = self.folder.join(name);
             return match from.is_dir() {
                 true => copy_folder(&from, &place, false),
@@ -71,6 +72,23 @@ impl ArtifactStore {
             }
         }
         Ok(bytes)
+    }
+}
+
+/// Returns the name of an artifact, as far as the service takes it too.
+fn artifact_name(name: &str) -> Result<&str> {
+    match name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+        false => Ok(name),
+        true => Err(Error::failed(format!("`{name}` is no name of an artifact"))),
+    }
+}
+
+/// Returns a path that stays below the workspace.
+fn inside(path: &str) -> Result<&str> {
+    use std::path::Component;
+    match Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        true => Ok(path),
+        false => Err(Error::failed(format!("the path of an artifact leaves the workspace: {path}"))),
     }
 }
 
@@ -125,9 +143,14 @@ mod tests {
         let take = |pairs: &[(&str, &str)]| store.take(&inputs(pairs), &one);
         assert_eq!(take(&[("name", "shard-0"), ("path", "out")]).unwrap(), 7);
         assert_eq!(take(&[("name", "shard-1"), ("path", "z.tar")]).unwrap(), 5);
-        for (name, path, words) in
-            [("shard-0", "out", "two steps"), ("n", "none", "no file none"), ("n", "*.tar", "patterns")]
-        {
+        for (name, path, words) in [
+            ("shard-0", "out", "two steps"),
+            ("n", "none", "no file none"),
+            ("n", "*.tar", "patterns"),
+            ("../n", "out", "no name of an artifact"),
+            ("n", "../one/out", "leaves the workspace"),
+            ("n", "/etc", "leaves the workspace"),
+        ] {
             let error = take(&[("name", name), ("path", path)]).unwrap_err().what;
             assert!(error.contains(words), "{error}");
         }

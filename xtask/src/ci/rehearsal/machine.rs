@@ -4,17 +4,49 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ci::init::PROGRAM;
-use crate::rebuild::repository;
+use crate::rebuild::{checkout, repository};
 use crate::session::Session;
-use xtask_compilers::toolchain::wrapper::{executable, script_of};
+use xtask_compilers::toolchain::wrapper::executable;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, quoted};
 
 /// How long git may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The programs that ask the service, for which stand-ins note what they were asked.
-const ASKING: [&str; 2] = ["docker", "gh"];
+/// The variables of this machine that reach a step, beside those of [`PREFIXES`]. All others may hold credentials, or lead a
+/// script to what belongs to the user.
+const VARIABLES: [&str; 24] = [
+    "ALL_PROXY",
+    "CARGO_BUILD_JOBS",
+    "CARGO_HTTP_CAINFO",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LOGNAME",
+    "NO_COLOR",
+    "NO_PROXY",
+    "RUSTC_WRAPPER",
+    "RUSTUP_DIST_SERVER",
+    "RUSTUP_TOOLCHAIN",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_RUNTIME_DIR",
+    "all_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+const PREFIXES: [&str; 5] = ["CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_SOURCE_", "LC_", "SCCACHE_"];
+
+/// The program that asks the service: a stand-in notes what it was asked.
+const GH: &str = "gh";
+/// The engine of containers, which has the same stand-in where a step has a token of the service.
+const DOCKER: &str = "docker";
 const STAND_IN: &str = include_str!("stand_in.sh");
 
 /// The program to which `cargo xtask` leads in a workspace that would compile it.
@@ -63,7 +95,7 @@ impl RehearsedCheckout {
     /// git cannot be started.
     pub fn file(&self, path: &str) -> Result<Option<String>> {
         let show = ["show".to_owned(), format!("{}:{path}", self.commit)];
-        let output = Cmd::new("git").args(show).cwd(&self.top).capture_whole(LIMIT)?;
+        let output = repository::git().args(show).cwd(&self.top).capture_whole(LIMIT)?;
         Ok(output.ok().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 }
@@ -72,7 +104,7 @@ impl RehearsedCheckout {
 pub(super) struct RehearsedTools {
     /// This program, as runners find it.
     own: PathBuf,
-    /// The stand-ins for programs that ask the service.
+    /// The stand-in for the engine, where a step asks the service.
     asking: PathBuf,
     /// Whether the workspace compiles this program by itself.
     member: bool,
@@ -93,11 +125,11 @@ impl RehearsedTools {
             let script = format!("#!/bin/sh\nshift\nexec {} \"$@\"\n", quoted(&this));
             executable(&own.join(format!("cargo-{ALIAS}")), &script)?;
         } else {
-            executable(&own.join(PROGRAM), &script_of(&[this]))?;
+            // The program itself: the workflow packs it for the job that publishes, and its bytes are counted.
+            own_program(session, &own.join(PROGRAM))?;
         }
-        for name in ASKING {
-            executable(&asking.join(name), STAND_IN)?;
-        }
+        executable(&own.join(GH), STAND_IN)?;
+        executable(&asking.join(DOCKER), STAND_IN)?;
         Ok(Self { own, asking, member })
     }
 }
@@ -116,7 +148,7 @@ impl RehearsedMachine {
     ///
     /// # Errors
     /// A folder cannot be made.
-    pub(super) fn new(folder: PathBuf, checkout: &RehearsedCheckout) -> Result<Self> {
+    pub(super) fn new(folder: PathBuf, checkout: &RehearsedCheckout, session: &Session) -> Result<Self> {
         let top = folder.join("checkout");
         let root = match checkout.within.as_os_str().is_empty() {
             true => top.clone(),
@@ -125,7 +157,32 @@ impl RehearsedMachine {
         for needed in [&root, &folder.join("home")] {
             xtask_files::folder(needed)?;
         }
-        Ok(Self { folder, root, top })
+        let machine = Self { folder, root, top };
+        machine.share_cargo(session)?;
+        Ok(machine)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    /// Shares with the machine what Cargo keeps for the user, except the tokens for registries.
+    fn share_cargo(&self, session: &Session) -> Result<()> {
+        let (from, to) = (home_of(session, "CARGO_HOME", CARGO), self.home().join(CARGO));
+        xtask_files::folder(&to)?;
+        for entry in std::fs::read_dir(&from).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b"credentials") {
+                continue;
+            }
+            let place = to.join(&name);
+            #[cfg(unix)]
+            let linked = std::os::unix::fs::symlink(entry.path(), &place);
+            #[cfg(not(unix))]
+            let linked = std::fs::copy(entry.path(), &place).map(|_| ());
+            linked.map_err(|e| Error::io("cannot make", &place, &e))?;
+        }
+        Ok(())
     }
 
     /// Clones the commit.
@@ -140,42 +197,40 @@ impl RehearsedMachine {
     ) -> Result<()> {
         // git wants an empty folder.
         let _ = std::fs::remove_dir_all(&self.top);
-        let clone = ["clone", "--quiet", "--shared", "--recurse-submodules", "--"];
-        let output = Cmd::new("git").args(clone).arg(&checkout.top).arg(&self.top).capture(LIMIT)?;
+        checkout::clone_at(&session.workspace.root, &checkout.commit, &self.top)?;
+        // Nothing that a script pushes reaches the checkout of the user.
+        let output = repository::git().args(["remote", "remove", "origin"]).cwd(&self.top).capture(LIMIT)?;
         if !output.ok() {
-            return Err(Error::failed("git does not clone the checkout").found(output.errors()));
+            return Err(Error::failed("git does not forget where the clone is from").found(output.errors()));
         }
         if tools.member {
             // Where Cargo would put what it compiles.
-            let place = self.root.join("target").join("debug").join(PROGRAM);
-            let copy = |staged: &Path| std::fs::copy(&session.this, staged).map(|_| ());
-            xtask_files::folder(place.parent().unwrap_or(&self.root))?;
-            xtask_files::place(&place, copy)?;
+            own_program(session, &self.root.join("target").join("debug").join(PROGRAM))?;
         }
         Ok(())
     }
 
     /// Returns a command as it runs on this machine. What services keep between runs is shared: crates, toolchains, and the
-    /// caches of this program and of zig. `asking` says whether stand-ins take the place of programs that ask the service.
+    /// caches of this program and of zig. No credentials of the user are there. `asking` says whether a stand-in takes the place of
+    /// the engine, too.
     pub(super) fn command(&self, cmd: Cmd, tools: &RehearsedTools, session: &Session, asking: bool) -> Cmd {
         let host = &session.host;
-        let home = host.var("HOME").map(PathBuf::from).unwrap_or_default();
         let first = [Some(&tools.own), asking.then_some(&tools.asking)];
         let path = std::env::split_paths(host.var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
         let path = std::env::join_paths(first.into_iter().flatten().chain(&path)).unwrap_or_default();
+        let dropped = host.vars().filter(|(name, _)| !name.to_str().is_some_and(reaches_steps));
+        let cmd = dropped.fold(cmd, |cmd, (name, _)| cmd.env_remove_default(name));
         let cmd = cmd
             .cwd(&self.root)
             .env("PATH", path)
-            .env("HOME", self.folder.join("home"))
-            .env("CARGO_TARGET_DIR", self.root.join("target"))
+            .env_default("HOME", self.home())
+            .env_default("CARGO_HOME", self.home().join(CARGO))
+            .env_default("CARGO_TARGET_DIR", self.root.join("target"))
             .env("XTASK_CACHE_DIR", &session.cache)
             .env("REHEARSAL_CALLS", self.folder.join("calls"));
         let cmd = if tools.member { cmd.env("CARGO_ALIAS_XTASK", ALIAS) } else { cmd };
-        let kept = [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")];
-        kept.into_iter().fold(cmd, |cmd, (name, folder)| {
-            let place = host.var(name).map_or_else(|| home.join(folder), PathBuf::from);
-            if place.is_dir() { cmd.env(name, place) } else { cmd }
-        })
+        let rustup = home_of(session, "RUSTUP_HOME", ".rustup");
+        if rustup.is_dir() { cmd.env("RUSTUP_HOME", rustup) } else { cmd }
     }
 
     /// Returns what the stand-ins were asked since the last call: the first words of each.
@@ -187,6 +242,27 @@ impl RehearsedMachine {
             |line: &str| line.split(' ').take_while(|word| plain(word)).take(3).collect::<Vec<_>>().join(" ");
         String::from_utf8_lossy(&text).lines().map(words).collect()
     }
+}
+
+/// The folder of Cargo below a home.
+const CARGO: &str = ".cargo";
+
+/// Returns the folder that a variable names, or that of the user.
+fn home_of(session: &Session, variable: &str, folder: &str) -> PathBuf {
+    let home = session.host.var("HOME").map(PathBuf::from).unwrap_or_default();
+    session.host.var(variable).map_or_else(|| home.join(folder), PathBuf::from)
+}
+
+/// Whether a variable of this machine reaches the steps.
+fn reaches_steps(name: &str) -> bool {
+    VARIABLES.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with("_TOKEN")
+}
+
+/// Copies this program to a place.
+fn own_program(session: &Session, place: &Path) -> Result<()> {
+    place.parent().map_or(Ok(()), xtask_files::folder)?;
+    xtask_files::place(place, |staged| std::fs::copy(&session.this, staged).map(|_| ()))
 }
 
 /// Whether a word of a command is neither an option nor a name of something.

@@ -26,9 +26,9 @@ impl JobValues<'_> {
     /// Returns the value of an expression, or none if it is not known.
     pub(super) fn get(&self, expression: &str) -> Option<String> {
         let call = expression.strip_suffix(')').and_then(|call| call.split_once('('));
-        if let Some((_, inner)) = call.filter(|(name, _)| name.eq_ignore_ascii_case("fromjson")) {
-            return self.get(inner.trim());
-        }
+        let inner =
+            call.filter(|(name, _)| name.eq_ignore_ascii_case("fromjson")).map(|(_, inner)| inner.trim());
+        let expression = inner.unwrap_or(expression);
         let parts: Vec<&str> = expression.split('.').collect();
         match parts[..] {
             ["matrix", column] => self.row.get(column).cloned(),
@@ -95,6 +95,7 @@ mod tests {
             ("needs.plan.outputs.x", Some("")),
             ("fromJSON(needs.plan.outputs.matrix)", Some("{\"a\":\"b=c\"}")),
             ("fromJson(needs.none.outputs.matrix)", None),
+            ("fromJSON(fromJSON(needs.plan.outputs.matrix))", None),
             ("github.actor", Some("me")),
             ("github.actor == 'me'", None),
             ("", None),

@@ -3,6 +3,9 @@
 
 use xtask_files::error::{Error, Result};
 
+/// The deepest indentation that is read, in spaces.
+const DEEPEST: usize = 100;
+
 /// A value with the line on which it begins, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlValue {
@@ -76,7 +79,12 @@ impl<'t> YamlReader<'t> {
             if ["---", "...", "%"].iter().any(|mark| line.starts_with(mark)) {
                 return Err(self.refuse(number, "the file has marks of documents"));
             }
-            return Ok(Some(YamlLine { number, indent: line.len() - text.len(), text }));
+            let indent = line.len() - text.len();
+            // Each level is a call of a function.
+            if indent > DEEPEST {
+                return Err(self.refuse(number, "the line is indented by more than 100 spaces"));
+            }
+            return Ok(Some(YamlLine { number, indent, text }));
         }
         Ok(None)
     }

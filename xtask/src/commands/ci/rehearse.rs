@@ -58,6 +58,8 @@ pub(super) fn run(common: &Common, machines: usize, kill: bool, json: bool) -> R
     let rehearsals = session.cache.join("rehearsal");
     xtask_files::sweep_killed(&rehearsals, "");
     let folder = rehearsals.join(std::process::id().to_string());
+    // Of a killed one in another container, whose process had the same number.
+    let _ = std::fs::remove_dir_all(&folder);
     // As large as several releases, and of no use afterwards, however this ends.
     let _gone = Undo::removing(&folder);
     let rehearsed = || {
@@ -129,7 +131,7 @@ fn report(
         workflow: chosen.name.clone(),
         machines,
         critical_path_seconds: account.critical_path(&chosen.workflow, machines),
-        total_seconds: account.steps.iter().map(|step| step.seconds).sum(),
+        total_seconds: account.steps.iter().fold(0.0, |sum, step| sum + step.seconds),
         steps: account.steps,
         left_out: account.left_out,
         stood_in: account.stood_in,
