@@ -108,6 +108,8 @@ fn three_samples_give_the_ratio_of_native_to_pure() {
 fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     need!("bench::killed", machine::std_for(&[HOST_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL]);
+    // So that the run does not end before it is killed.
+    slow_down(&space, 1);
     let args = [
         "bench",
         "--samples",
