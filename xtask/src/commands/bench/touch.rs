@@ -52,7 +52,7 @@ pub(super) struct OwnC {
 }
 
 impl OwnC {
-    /// Finds the files below `root` of which build scripts say that they depend on them, and whose objects are in the
+    /// Finds the files below `root`, also where links are followed, of which build scripts say that they depend on them, and whose objects are in the
     /// folders of these build scripts. `folder` is the build folder of the target.
     pub(super) fn find(scripts: &[Script], folder: &Path, root: &Path) -> Self {
         let mut found = Self::default();
@@ -61,7 +61,8 @@ impl OwnC {
                 continue;
             };
             let names = objects(&script.out_dir);
-            let files = inputs(script, package);
+            let files = inputs(script, package).into_iter().filter(|file| is_within(file, root));
+            let files: Vec<PathBuf> = files.collect();
             let of = |extensions: &[&str]| {
                 let fits =
                     |file: &&PathBuf| file.extension().is_some_and(|e| extensions.iter().any(|x| e == *x));
@@ -104,9 +105,18 @@ pub(super) fn rust_file(
     source: Option<&Path>,
     root: &Path,
 ) -> std::result::Result<TouchedFile, &'static str> {
-    let inside = source.filter(|source| source.starts_with(root) && source.is_file());
-    let path = inside.ok_or("Cargo does not tell its source file")?.to_owned();
-    Ok(TouchedFile { path, rust: true })
+    let source = source.filter(|source| source.is_file()).ok_or("Cargo does not tell its source file")?;
+    match is_within(source, root) {
+        true => Ok(TouchedFile { path: source.to_owned(), rust: true }),
+        false => Err("its source file lies outside of the workspace"),
+    }
+}
+
+/// Returns whether a file lies below `root` where all links are followed, so that writing it changes nothing else. Build
+/// scripts also name headers of the system, and a link in a copy may lead to the original.
+fn is_within(file: &Path, root: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(file).zip(real(root)).is_some_and(|(file, root)| file.starts_with(root))
 }
 
 /// Returns the files on which a build script depends, sorted: those that it names by `rerun-if-changed`, or else all of
@@ -232,6 +242,56 @@ mod tests {
         ]);
         let names = package.names(&package.found("ws"));
         assert_eq!(names, ["x.c", "no build script of the workspace names a header by rerun-if-changed"]);
+    }
+
+    #[test]
+    fn files_outside_of_the_copy_are_not_touched() {
+        let package = BuiltPackage::new(&[
+            ("usr/stdio.h", ""),
+            ("usr/far.c", ""),
+            ("ws/near.c", ""),
+            ("ws/native/near.h", ""),
+            (&format!("{OUT}/far.o"), ""),
+            (&format!("{OUT}/near.o"), ""),
+        ]);
+        let says = |names: &[&str]| {
+            let lines = names.iter().map(|name| format!("cargo:rerun-if-changed={name}\n"));
+            xtask_files::write(&package.path(OUTPUT), lines.collect::<String>().as_bytes()).unwrap();
+            package.names(&package.found("ws"))
+        };
+        let (usr, header) = (package.path("usr"), package.path("usr/stdio.h"));
+        let none = "the workspace has no C of its own in it";
+        assert_eq!(says(&[usr.to_str().unwrap()]), [none, none]);
+        assert_eq!(says(&["../../usr/far.c"]), [none, none]);
+        let near = package.path("ws/near.c").display().to_string();
+        let no_header = "no build script of the workspace names a header by rerun-if-changed";
+        assert_eq!(says(&["../near.c", header.to_str().unwrap()])[1], no_header);
+        assert_eq!(says(&[&near, header.to_str().unwrap(), "near.h"]), [near.as_str(), "near.h"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_out_of_the_copy_are_not_followed() {
+        let package = BuiltPackage::new(&[
+            ("original/x.c", ""),
+            ("original/main.rs", ""),
+            ("ws/native/build.rs", ""),
+            ("ws/real.rs", ""),
+            (OUTPUT, "cargo:rerun-if-changed=x.c\ncargo:rerun-if-changed=c\n"),
+        ]);
+        let link = |target: &str, place: &str| {
+            std::os::unix::fs::symlink(package.path(target), package.path(place)).unwrap();
+        };
+        link("original/x.c", "ws/native/x.c");
+        link("original", "ws/native/c");
+        link("original/main.rs", "ws/main.rs");
+        link("ws/real.rs", "ws/alias.rs");
+        let none = "the workspace has no C of its own in it";
+        assert_eq!(package.names(&package.found("ws")), [none, none]);
+        let rust =
+            |name: &str| rust_file(Some(&package.path(name)), &package.path("ws")).map(|file| file.path);
+        assert_eq!(rust("ws/main.rs"), Err("its source file lies outside of the workspace"));
+        assert_eq!(rust("ws/alias.rs"), Ok(package.path("ws/alias.rs")));
     }
 
     #[test]
