@@ -57,6 +57,7 @@ pub(super) fn run(common: &Common, mut request: BenchRequest) -> Result<()> {
     }
     let host = host_facts(jobs[0].std.as_ref().map(|s| s.version.clone()));
     let baseline = Baseline::read(&request.comparison, &start, &host)?;
+    HistoryEntry::open(&comparison::history(&request.comparison, &start.session.work()))?;
     let folder = start.session.work().join("bench");
     let measured = measured(&start, &request.sampling, &jobs, (baseline.as_ref(), host), &folder);
     // The build folders are as large as the program's dependencies, and are not needed any more.
@@ -74,7 +75,7 @@ pub(super) fn run(common: &Common, mut request: BenchRequest) -> Result<()> {
     slower.or_else(|| start.plan.incomplete()).map_or(Ok(()), Err)
 }
 
-/// Writes the files of a run, and prints its results.
+/// Prints the results of a run, and writes its files. One that cannot be written does not keep the others from it.
 fn report(
     start: &PlannedRun,
     request: &BenchRequest,
@@ -90,16 +91,11 @@ fn report(
     let records: Vec<CaseRecord> = current.map(|(_, record)| record).collect();
     let own = Timings::merge(None, host.clone(), records.clone(), of, to);
     let own = Timings { method: Some(method.clone()), comparison, ..own };
-    if let Some(name) = &options.save {
-        let file = comparison::saved(start, name);
-        Timings { comparison: None, ..own.clone() }.write(&file)?;
-        ui.step("Saved", file.display().to_string());
-    }
-    history(start, &own, method.clone()).append(&comparison::history(options, &start.session.work()))?;
+    let line = history(start, &own, method.clone());
     let file = start.session.dist().join("timings.json");
     let timings = Timings::merge(earlier(&file, ui), host, records, of, to);
     let timings = Timings { method: Some(method), comparison: own.comparison.clone(), ..timings };
-    timings.write(&file)?;
+    let written = timings.write(&file);
     let markdown = || match &own.comparison {
         Some(compared) => timing::comparison_markdown(compared),
         None => timing::markdown(&own),
@@ -110,8 +106,17 @@ fn report(
         (_, true) => markdown(),
         _ => timing::terminal(&timings, ui.color_out),
     });
-    ui.step("Wrote", file.display().to_string());
-    traces::report(&file.with_file_name("trace.json"), &traced, *json || options.markdown, ui)
+    if written.is_ok() {
+        ui.step("Wrote", file.display().to_string());
+    }
+    let traces = traces::report(&file.with_file_name("trace.json"), &traced, *json || options.markdown, ui);
+    let saved = options.save.as_deref().map_or(Ok(()), |name| {
+        let file = comparison::saved(start, name);
+        let saved = Timings { comparison: None, ..own }.write(&file);
+        saved.map(|_| ui.step("Saved", file.display().to_string()))
+    });
+    let kept = line.append(&comparison::history(options, &start.session.work()));
+    written.and(traces).and(saved).and(kept)
 }
 
 /// Returns the line of the history for the results of a run.

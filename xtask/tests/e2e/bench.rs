@@ -251,6 +251,27 @@ fn saved_timings_are_compared_with_and_a_slower_build_fails() {
 }
 
 #[test]
+fn a_history_that_cannot_be_written_loses_no_samples() {
+    need!("bench::history", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    let args = ["bench", "--quick", "--mode", "pure", "--providers", "none", "--samples", "1", "--history"];
+    let refused = space.run(&[&args[..], &["app"]].concat()).ended(1);
+    refused.says(&["app is not a regular file"]).never_says(&["Sampling"]);
+    // The file goes away while samples are taken.
+    space.write(
+        "app/build.rs",
+        "fn main() {
+            let file = \"../h/history.jsonl\";
+            if std::fs::remove_file(file).is_ok() { std::fs::create_dir(file).unwrap(); }
+        }",
+    );
+    let run = space.run(&[&args[..], &["h/history.jsonl", "--save", "kept"]].concat()).ended(1);
+    let run = run.says(&["Wrote", "Saved", "is not a regular file"]);
+    assert!(run.stdout().contains("pure"), "{run}");
+    assert_eq!(cases(&written(&space)).len(), 1);
+}
+
+#[test]
 fn a_revision_is_built_in_turn_with_the_workspace() {
     need!("bench::revision", machine::std_for(&[HOST_MUSL]), machine::programs(&["git"]));
     let space = Space::with_targets(&[HOST_MUSL]);

@@ -31,12 +31,12 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    /// Adds the line to the file at `path`, which is made if it does not exist.
+    /// Opens the file at `path`, which is made if it does not exist. A run does so before its samples, since they would be
+    /// lost on a file that cannot be written.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append(&self, path: &Path) -> Result<()> {
-        let io = |e: std::io::Error| Error::io("cannot write the history", path, &e);
+    pub fn open(path: &Path) -> Result<File> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             files::folder(folder)?;
         }
@@ -46,10 +46,19 @@ impl HistoryEntry {
                 path.display()
             )));
         }
+        let opened = File::options().create(true).append(true).open(path);
+        opened.map_err(|e| Error::io("cannot write the history", path, &e))
+    }
+
+    /// Adds the line to the file at `path`, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string(self)
             .map_err(|e| Error::failed(format!("cannot write the history: {e}")))?;
-        let mut file = File::options().create(true).append(true).open(path).map_err(io)?;
-        file.write_all((text + "\n").as_bytes()).map_err(io)
+        let written = Self::open(path)?.write_all((text + "\n").as_bytes());
+        written.map_err(|e| Error::io("cannot write the history", path, &e))
     }
 }
 
