@@ -15,6 +15,7 @@ use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
 use crate::causes::ToolUse;
+use crate::compile_cache::CompileCache;
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
@@ -55,7 +56,8 @@ impl Builder<'_> {
     pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         let mut spoiled = BTreeSet::new();
-        let std = plan.jobs.iter().filter(|job| job.buildable()).find_map(|job| job.std.as_ref());
+        let std =
+            plan.jobs.iter().filter(|job| job.buildable() && !job.pure()).find_map(|job| job.std.as_ref());
         let cache = self.site.compile_cache.zip(std);
         let _watch = cache.and_then(|(cache, std)| cache.start(&std.rustc, self.ui));
         self.missing_tools(plan)?;
@@ -116,7 +118,10 @@ impl Builder<'_> {
         let new = |job: &&'p Job| (*job, is_new(&dir.join(job.target.triple.as_str())));
         let jobs: Vec<(&Job, bool)> = cohort.jobs.iter().map(new).collect();
         let masks = match &traps {
-            Some(_) => Masks::set(&self.work.join("traps"), self.site.host, &self.compilers, self.this)?,
+            Some(_) => {
+                let cache = self.site.compile_cache.map(CompileCache::program);
+                Masks::set(&self.work.join("traps"), self.site.host, &self.compilers, cache, self.this)?
+            }
             None => None,
         };
         let mut written = WrittenSources::recall(&dir);

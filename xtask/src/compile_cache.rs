@@ -78,8 +78,8 @@ pub struct CachedCall<'a> {
     pub rustc: &'a Path,
     /// The C toolchains, each with its target.
     pub toolchains: &'a [(&'a Triple, &'a Toolchain)],
-    /// Whether no C compiler may run for a target.
-    pub pure: bool,
+    /// Whether traps stand in the place of C compilers.
+    pub trapped: bool,
 }
 
 /// The part of a plan about the cache.
@@ -122,9 +122,14 @@ impl CompileCache {
         })
     }
 
-    /// Returns what the plan says of it. `c` says whether a job has a C toolchain.
-    pub fn planned(&self, c: bool) -> PlannedCache {
-        let of = ["Rust"].into_iter().chain(c.then_some("C")).collect();
+    /// The program, which pure builds may not reach.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Returns what the plan says of it: whether a job is not pure, and whether one of these has a C toolchain.
+    pub fn planned(&self, rust: bool, c: bool) -> PlannedCache {
+        let of = rust.then_some("Rust").into_iter().chain(c.then_some("C")).collect();
         PlannedCache { program: self.named.clone(), from: self.origin.clone(), of }
     }
 
@@ -235,15 +240,17 @@ impl CompileCache {
     }
 
     /// Puts the cache around a cargo call, or lets the call do without it. Before [`CompileCache::start`], the
-    /// call stays as it is.
+    /// call stays as it is. A call behind traps does without it: the server runs outside of them, so a procedural macro
+    /// in a rustc of the server would reach the compilers, and where the server has the crate, no macro runs at all.
     pub fn around(&self, cmd: Cmd, call: CachedCall<'_>) -> Cmd {
         let variable = WrapperKind::All.variable();
         match self.begun.get() {
+            _ if call.trapped => cmd.env(variable, ""),
             None => cmd,
             Some(None) => cmd.env(variable, ""),
             Some(Some(_)) => {
                 let compilers = serde_json::to_string(&self.compilers(call)).unwrap_or_default();
-                let cmd = cmd.env(variable, self.script(call.pure)).env(COMPILERS, compilers);
+                let cmd = cmd.env(variable, self.script()).env(COMPILERS, compilers);
                 cmd.env(THIS, &self.this).env(STALLED, self.stalled())
             }
         }
@@ -269,17 +276,14 @@ impl CompileCache {
         written.collect()
     }
 
-    fn script(&self, pure: bool) -> PathBuf {
+    fn script(&self) -> PathBuf {
         // The crate `cc` knows the cache by the name of the file.
-        self.folder.join(if pure { "pure" } else { "any" }).join(SCCACHE)
+        self.folder.join("any").join(SCCACHE)
     }
 
     fn scripts(&self) -> xtask_files::error::Result<()> {
         let _ = std::fs::remove_file(self.stalled());
-        [false, true].into_iter().try_for_each(|pure| {
-            let text = front_script(&self.this, &self.program, pure);
-            executable(&self.script(pure), &text)
-        })
+        executable(&self.script(), &front_script(&self.this, &self.program, false))
     }
 
     fn counts(&self) -> Option<CacheCounts> {
@@ -289,7 +293,7 @@ impl CompileCache {
     }
 }
 
-/// Returns the script that stands in front of sccache. In a pure build it starts C compilers without sccache,
+/// Returns the script that stands in front of sccache. In a pure build it starts compilers without sccache,
 /// whose server lives outside of the build and would reach the compilers behind the traps.
 pub fn front_script(this: &Path, sccache: &Path, pure: bool) -> String {
     let way = if pure { stand_in::PURE } else { stand_in::FRONT };
@@ -338,7 +342,8 @@ impl CacheCounts {
 impl PlannedCache {
     /// Returns the line of the plan.
     pub fn line(&self) -> String {
-        format!("compile cache: {} ({}), for {}", self.program, self.from, self.of.join(" and "))
+        let of = if self.of.is_empty() { "nothing".to_owned() } else { self.of.join(" and ") };
+        format!("compile cache: {} ({}), for {of}; pure modes do without it", self.program, self.from)
     }
 }
 

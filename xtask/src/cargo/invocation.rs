@@ -180,7 +180,10 @@ pub fn invocation(
             let jobs = cohort.jobs.iter().copied();
             let toolchains: Vec<_> =
                 jobs.filter_map(|job| Some((&job.target.triple, job.toolchain.as_ref()?))).collect();
-            cache.around(cmd, CachedCall { rustc: &key.rustc, toolchains: &toolchains, pure: key.pure })
+            cache.around(
+                cmd,
+                CachedCall { rustc: &key.rustc, toolchains: &toolchains, trapped: traps.is_some() },
+            )
         }
         None => cmd,
     };

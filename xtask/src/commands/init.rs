@@ -9,6 +9,7 @@ use crate::cargo::inherited::clean;
 use crate::cargo::invocation::unforced;
 use crate::cargo::units::{self, UnitGraph};
 use crate::cli::Common;
+use crate::compile_cache::CompileCache;
 use crate::init::{self, Examination};
 use crate::session::Session;
 use crate::trap::{self, Masks};
@@ -87,8 +88,12 @@ fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<St
     if let Some(linker) = set.host_linker() {
         cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", host.triple.shouted()), linker);
     }
+    let cache = session.compile_cache.as_ref().map(CompileCache::program);
+    if cache.is_some() {
+        cmd = cmd.env("RUSTC_WRAPPER", "");
+    }
     cmd = unforced(cmd, &session.workspace.configuration);
-    if let Some(masks) = Masks::set(&traps, host, &BTreeSet::new(), this)? {
+    if let Some(masks) = Masks::set(&traps, host, &BTreeSet::new(), cache, this)? {
         cmd = masks.around(&cmd);
     }
     session.ui.detail("Running", cmd.line());

@@ -15,8 +15,9 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     let start = start(common, planning, SetupFlag::default(), json)?;
     let ui = &start.session.ui;
     let tools = missing_tools(&start.session, &start.config, &start.plan);
-    let c = start.plan.jobs.iter().any(|job| job.toolchain.is_some());
-    let cache = start.session.compile_cache.as_ref().map(|cache| cache.planned(c));
+    let mut cached = start.plan.jobs.iter().filter(|job| !job.pure());
+    let (rust, c) = (cached.clone().next().is_some(), cached.any(|job| job.toolchain.is_some()));
+    let cache = start.session.compile_cache.as_ref().map(|cache| cache.planned(rust, c));
     let cache = cache.as_ref();
     ui.data(&match json {
         true => start.plan.json(&tools, cache),

@@ -73,11 +73,17 @@ enum MaskWay {
 
 impl Masks {
     /// Writes the masks below `dir` and tests them. Beside the compilers in the usual folders, `compilers` are
-    /// masked. Returns none if there is no compiler, or no way to mount the masks here.
+    /// masked, and `cache`, the program of the compile cache. Returns none if there is no compiler, or no way to mount the masks here.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn set(dir: &Path, host: &Host, compilers: &BTreeSet<PathBuf>, this: &Path) -> Result<Option<Self>> {
+    pub fn set(
+        dir: &Path,
+        host: &Host,
+        compilers: &BTreeSet<PathBuf>,
+        cache: Option<&Path>,
+        this: &Path,
+    ) -> Result<Option<Self>> {
         let beyond = dir.join(VIEW);
         std::fs::create_dir_all(&beyond).map_err(|e| Error::io("cannot make the folder", &beyond, &e))?;
         let mut over = BTreeMap::new();
@@ -92,8 +98,8 @@ impl Masks {
             over.insert(compiler, mask);
         }
         // Its server lives outside of this view, and would reach the compilers behind the masks.
-        let caches =
-            folders(host).into_iter().filter_map(|dir| std::fs::canonicalize(dir.join(SCCACHE)).ok());
+        let caches = folders(host).into_iter().map(|dir| dir.join(SCCACHE)).chain(cache.map(Path::to_owned));
+        let caches = caches.filter_map(|file| std::fs::canonicalize(file).ok());
         for sccache in caches.filter(|file| file.is_file()) {
             let mask = dir.join("masks").join(file_name(&sccache));
             executable(&mask, &front_script(this, &self::beyond(&beyond, &sccache), true))?;

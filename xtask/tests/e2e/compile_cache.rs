@@ -135,7 +135,7 @@ fn a_second_clone_in_another_folder_takes_what_the_first_compiled() {
     let plan = one.space.run(&["plan", "--mode", "native"]).ended(0).stdout();
     assert!(plan.contains("sccache (RUSTC_WRAPPER), for Rust and C"), "{plan}");
     let plan = one.space.run(&["plan", "--json", "--mode", "pure"]).ended(0).json();
-    assert_eq!(plan["compile_cache"]["of"], serde_json::json!(["Rust"]), "{plan:#}");
+    assert_eq!(plan["compile_cache"]["of"], serde_json::json!([]), "{plan:#}");
     one.space.run(&["verify", "--mode", "native"]).ended(0).says(&["had 0 of "]);
     let two = CachedMachine::new("elsewhere/two", &redis);
     two.space.run(&["verify", "--mode", "native"]).ended(0).says(&["Cache", " compilations"]);
@@ -154,8 +154,12 @@ fn no_c_compiler_is_reached_through_the_cache_in_a_pure_build() {
     need!("compile_cache::pure", needs(), machine::mounts());
     let redis = Redis::start();
     let mut one = CachedMachine::new("one", &redis);
+    // One that Cargo is told to start, and one that is found by its name.
     let sccache = machine::sccache().unwrap();
-    one.space.path_first(sccache.parent().unwrap());
+    let other = one.space.path("tools/sccache");
+    std::fs::create_dir(one.space.path("tools")).unwrap();
+    std::fs::copy(&sccache, &other).unwrap();
+    one.space.path_first(other.parent().unwrap());
     // What the cache has of C must not come out of it either.
     let [cc, bare] = [machine::find("cc").unwrap(), machine::find("gcc").unwrap()];
     one.space.write("app/x.c", "int x;\n");
@@ -164,8 +168,8 @@ fn no_c_compiler_is_reached_through_the_cache_in_a_pure_build() {
         "use std::process::Command;
          fn main() {{
             let out = std::env::var(\"OUT_DIR\").unwrap() + \"/x.o\";
-            let wrapper = std::env::var(\"RUSTC_WRAPPER\").unwrap();
-            for cache in [wrapper.as_str(), \"sccache\", {sccache:?}] {{
+            assert_eq!(std::env::var(\"RUSTC_WRAPPER\").unwrap(), \"\");
+            for cache in [\"sccache\", {sccache:?}, {other:?}] {{
                 for cc in [\"cc\", {cc:?}, {bare:?}] {{
                     let status = Command::new(cache).args([cc, \"-c\", \"x.c\", \"-o\", &out]).status().unwrap();
                     assert!(!status.success() && !std::path::Path::new(&out).exists(), \"{{cache}} {{cc}}\");
@@ -178,6 +182,48 @@ fn no_c_compiler_is_reached_through_the_cache_in_a_pure_build() {
     let verified = one.space.run(&["verify", "--json", "--mode", "pure"]).ended(0);
     let report = verified.says(&["app 1.2.3 called a C compiler 9 times, was refused"]).json();
     assert_eq!(report["jobs"][0]["purity"], "proven");
+}
+
+/// rustc in the server of sccache would run macros outside of the masks, and none of a crate that the server has.
+#[test]
+fn a_macro_of_a_pure_build_meets_a_mask_and_is_run() {
+    need!("compile_cache::macro", needs(), machine::mounts());
+    let redis = Redis::start();
+    let one = CachedMachine::new("one", &redis);
+    let (cc, made) = (machine::find("gcc").unwrap(), one.space.path("made.o"));
+    one.space.write("app/x.c", "int x;\n");
+    one.space.write("macros/Cargo.toml", &(manifest("macros") + "[lib]\nproc-macro = true\n"));
+    one.space.write(
+        "macros/src/lib.rs",
+        &format!(
+            "#[proc_macro]
+             pub fn work(_: proc_macro::TokenStream) -> proc_macro::TokenStream {{
+                let args = [\"-c\", {:?}, \"-o\", {made:?}];
+                let _ = std::process::Command::new({cc:?}).args(args).status();
+                proc_macro::TokenStream::new()
+             }}",
+            one.space.path("app/x.c")
+        ),
+    );
+    one.space.write(
+        "part/Cargo.toml",
+        &(manifest("part") + "[dependencies]\nmacros = { path = \"../macros\" }\n"),
+    );
+    one.space.write("part/src/lib.rs", "macros::work!();\n");
+    let part = "[dependencies]\npart = { path = \"../part\" }\n";
+    one.space.replace("app/Cargo.toml", "[dependencies]\n", part);
+    one.space.targets(&[(HOST_MUSL, "cc = \"zig\"")]);
+    one.space.run(&["verify", "--mode", "native"]).ended(0);
+    std::fs::remove_file(&made).expect("the macro compiles C where it may");
+    let hits = one.hits();
+    let pure = one.space.run(&["verify", "--mode", "pure"]).never_says(&["Cache"]);
+    assert!(!made.exists(), "C was compiled: {pure}");
+    pure.ended(0).says(&["part 0.5.0 called a C compiler once, was refused"]);
+    assert_eq!(one.hits(), hits);
+}
+
+fn manifest(name: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.5.0\"\nedition = \"2024\"\n")
 }
 
 #[test]

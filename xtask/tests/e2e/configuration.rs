@@ -248,7 +248,7 @@ fn a_wrapper_gets_the_planned_compiler_and_no_way_round_the_traps() {
     assert!(called.contains("/rustc --crate-name app "), "{called}");
     // By its own way, a package compiles C behind the wrapper.
     let script = "fn main() {
-        let wrapper = std::env::var(\"RUSTC_WRAPPER\").unwrap();
+        let wrapper = \"sccache\";
         let cc = std::env::var(\"CC_x86_64_unknown_linux_gnu\").unwrap();
         let _ = std::process::Command::new(wrapper).args([&cc, \"-c\", \"x.c\"]).status();
         panic!(\"as a package that needs C\");
@@ -263,10 +263,11 @@ fn relative_paths_begin_where_a_person_stands() {
     let mut space = Space::bare();
     space.targets(&[(HOST_MUSL, "rustflags = [\"--cfg\", \"flag_b\"]")]);
     space.write("app/home/config.toml", "[build]\nrustflags = [\"--cfg=flag_a\"]\n");
-    with_sccache(&mut space);
+    let tools = with_sccache(&mut space);
+    std::fs::rename(tools.join("sccache"), tools.join("wrapper")).unwrap();
     space.set("CARGO_HOME", "../home");
     space.set("CARGO_TARGET_DIR", "../out");
-    space.set("RUSTC_WRAPPER", "../../tools/sccache");
+    space.set("RUSTC_WRAPPER", "../../tools/wrapper");
     let run = space.xtask(&["verify", "--mode", "pure", "--offline"]).cwd(space.path("app/src"));
     Space::finish(&run).ended(0);
     let program = space.path(&format!("app/out/dist/bin/{HOST_MUSL}/pure/app"));
