@@ -179,7 +179,9 @@ impl CompileCache {
             while !ended.load(Ordering::Relaxed) {
                 std::thread::sleep(cache.patience.quiet);
                 let now = cache.counts();
-                if now == last && !ended.load(Ordering::Relaxed) && cache.hangs(&rustc) {
+                let over = || ended.load(Ordering::Relaxed);
+                // The build may end during the trial; the next one must not find the file.
+                if now == last && !over() && cache.hangs(&rustc) && !over() {
                     let _ = xtask_files::write(&cache.stalled(), b"");
                     return;
                 }
@@ -369,39 +371,67 @@ mod tests {
         assert_eq!(CacheCounts::read(b"{}"), None);
     }
 
-    /// sccache 0.16 behind which Redis ended: a compilation waits for 60 s, and nothing is counted.
+    /// sccache 0.16 behind which Redis ended: a compilation waits for 60 s, and nothing is counted. `away` is there where
+    /// Redis ended, `tried` once a compilation waits.
     #[cfg(unix)]
-    #[test]
-    fn a_store_that_went_away_is_noticed() {
-        let dir = tempfile::tempdir().unwrap();
-        let sccache = dir.path().join(SCCACHE);
+    fn in_front_of_a_store(dir: &Path) -> CompileCache {
+        let sccache = dir.join(SCCACHE);
         let stats = r#"{"stats": {"cache_hits": {"counts": {}}, "cache_misses": {"counts": {}}, "cache_errors":
             {"counts": {}}, "cache_timeouts": 0, "cache_read_errors": 0, "cache_write_errors": 0}}"#;
-        let away = dir.path().join("away");
         let text = format!(
-            "#!/bin/sh\ncase \"$*\" in\n*show-stats*) echo '{stats}';;\n*{TRIAL}*) [ ! -e {} ] || sleep 60;;\nesac\n",
-            away.display()
+            "#!/bin/sh\ncd {}\ncase \"$*\" in\n*show-stats*) echo '{stats}';;\n\
+             *{TRIAL}*) [ ! -e away ] || {{ : >tried; sleep 60; }};;\nesac\n",
+            dir.display()
         );
         executable(&sccache, &text).unwrap();
-        let cache = CompileCache {
+        CompileCache {
             named: SCCACHE.into(),
             origin: "RUSTC_WRAPPER".into(),
             program: sccache,
-            folder: dir.path().join("work"),
+            folder: dir.join("work"),
             this: "/this".into(),
             patience: Patience { quiet: Duration::from_millis(20), trial: Duration::from_millis(1500) },
             trials: Arc::default(),
             begun: OnceLock::new(),
-        };
+        }
+    }
+
+    /// Waits for at most a minute.
+    #[cfg(unix)]
+    fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+        let begun = std::time::Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_that_went_away_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = in_front_of_a_store(dir.path());
         let watch = cache.start(Path::new("rustc"), &Ui::silent());
-        while cache.trials.load(Ordering::Relaxed) < 2 {
+        wait_until("two trials", || {
             assert!(!cache.stalled().exists());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::fs::write(&away, "").unwrap();
-        while !cache.stalled().exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            cache.trials.load(Ordering::Relaxed) >= 2
+        });
+        std::fs::write(dir.path().join("away"), "").unwrap();
+        wait_until("the mark of a store that is away", || cache.stalled().exists());
         drop(watch);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_build_that_ends_during_a_trial_leaves_no_mark() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = in_front_of_a_store(dir.path());
+        std::fs::write(dir.path().join("away"), "").unwrap();
+        let watch = cache.start(Path::new("rustc"), &Ui::silent()).unwrap();
+        let thread = Arc::downgrade(&watch.0);
+        wait_until("a trial", || dir.path().join("tried").exists());
+        drop(watch);
+        wait_until("the end of the watch", || thread.strong_count() == 0);
+        assert!(!cache.stalled().exists());
     }
 }
