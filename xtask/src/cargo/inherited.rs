@@ -39,12 +39,16 @@ const EXACT: [&str; 23] = [
 ];
 const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
 
+/// Returns whether [`clean`] removes a variable.
+pub fn is_removed(name: &str) -> bool {
+    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// Removes those variables from a command's environment. Also removes the library path entries that
 /// `cargo run` puts in front: they lie in `target_dir` or in a Rust toolchain.
 pub fn clean(mut cmd: Cmd, host: &Host, target_dir: &Path) -> Cmd {
     for (key, _) in host.vars() {
-        let name = key.to_string_lossy();
-        if EXACT.contains(&name.as_ref()) || PREFIXES.iter().any(|p| name.starts_with(p)) {
+        if is_removed(&key.to_string_lossy()) {
             cmd = cmd.env_remove(key);
         }
     }

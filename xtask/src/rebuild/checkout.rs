@@ -31,11 +31,15 @@ pub fn commit(root: &Path, revision: &str) -> Result<String> {
     let wanted = format!("{revision}^{{commit}}");
     let cmd = repository::git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]);
     let output = cmd.cwd(&top).capture(LIMIT)?;
-    match output.ok() {
-        true => Ok(output.text()),
-        false => Err(Error::usage(format!("this checkout does not have the commit `{revision}`"))
-            .help(format!("fetch it: git fetch origin {revision}"))),
-    }
+    Some(output.text()).filter(|name| output.ok() && is_object(name)).ok_or_else(|| {
+        Error::usage(format!("this checkout does not have the commit `{revision}`"))
+            .help(format!("fetch it: git fetch origin {revision}"))
+    })
+}
+
+/// Returns whether an answer of git is the full name of one object. For `^HEAD`, git answers with `^` and a name.
+fn is_object(answer: &str) -> bool {
+    [40, 64].contains(&answer.len()) && answer.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Clones the checkout around a workspace at a commit into the folder `into`. Returns the folder of the workspace in the
@@ -65,4 +69,18 @@ pub fn clone_at(root: &Path, commit: &str, into: &Path) -> Result<PathBuf> {
     let within = std::fs::canonicalize(root).ok();
     let within = within.as_ref().and_then(|root| root.strip_prefix(&top).ok());
     Ok(within.map_or_else(|| into.to_owned(), |within| into.join(within)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_git_is_one_whole_name() {
+        let name = "0123456789abcdef0123456789abcdef01234567";
+        assert!(is_object(name) && is_object(&"f".repeat(64)));
+        for other in [&format!("^{name}"), &format!("{name}\n{name}"), &name[..39], &"g".repeat(40), ""] {
+            assert!(!is_object(other), "{other}");
+        }
+    }
 }

@@ -149,6 +149,12 @@ fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     // A finished run is not continued, and neither is one of other sources.
     std::fs::remove_file(space.path(journal)).unwrap();
     kill();
+    let run = Space::finish(&space.xtask(&args).env("CFLAGS", "-g1")).ended(0);
+    run.says(&[
+        "Starting anew: an interrupted run cannot go on, since the toolchains or their settings have changed",
+    ]);
+    std::fs::remove_file(space.path(journal)).unwrap();
+    kill();
     space.write("app/src/other.rs", "");
     let run = space.run(&args).ended(0).never_says(&["Continuing"]);
     run.says(&["Starting anew: an interrupted run cannot go on, since the sources have changed"]);
@@ -283,6 +289,8 @@ fn a_revision_is_built_in_turn_with_the_workspace() {
     space.commit();
     slow_down(&space, 3);
     bench(&["cold", "--compare-rev", "nothing"]).ended(2).says(&["does not have the commit `nothing`"]);
+    // git answers, but not with a commit.
+    bench(&["cold", "--compare-rev", "^HEAD"]).ended(2).says(&["does not have the commit `^HEAD`"]);
     let before = files(&space.path(".git"));
     let run = bench(&["cold,rust", "--compare-rev", "HEAD", "--json"]).ended(1);
     assert_eq!(files(&space.path(".git")), before);

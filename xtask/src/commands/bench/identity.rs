@@ -1,9 +1,11 @@
 //! What the samples of a run depend on, as digests: whether an interrupted run can go on.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::cohorts;
+use crate::cargo::inherited::is_removed;
 use crate::cargo::invocation::invocation;
 use crate::plan::Job;
 use crate::rebuild::repository;
@@ -42,7 +44,8 @@ fn files(folder: &Path, spare: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Returns a digest of the toolchains and settings with which jobs are built.
+/// Returns a digest of the toolchains and settings with which jobs are built: also of Cargo's configuration files, and of
+/// variables of the environment that change what compilers do.
 pub(super) fn tools(jobs: &[&Job], builder: &Builder) -> String {
     let print = cohorts(jobs.iter().copied()).into_iter().flat_map(|cohort| {
         let cmd = invocation(&cohort, &builder.what(), Path::new("build"), None, &builder.site);
@@ -52,12 +55,44 @@ pub(super) fn tools(jobs: &[&Job], builder: &Builder) -> String {
         let env: Vec<_> = cmd.env.iter().filter(|(_, value)| value.is_some()).collect();
         [format!("{:?} {env:?}", cmd.args), cohort.key.rustc_identity.clone(), ids.join(" ")]
     });
-    print.fold(Fingerprint::new("tools of a bench 1"), Fingerprint::with).short()
+    let print = print.fold(Fingerprint::new("tools of a bench 2"), Fingerprint::with);
+    let print = print.with(builder.site.configuration.digest());
+    builder.site.host.vars().filter(|(name, _)| counts(&name.to_string_lossy())).fold(print, with).short()
+}
+
+fn with(print: Fingerprint, (name, value): (&OsStr, &OsStr)) -> Fingerprint {
+    print.with(name.as_encoded_bytes()).with(value.as_encoded_bytes())
+}
+
+/// Returns whether a variable of the environment changes what is built. Those of the cargo that started this program are
+/// not inherited, and a jobserver is another one each time.
+fn counts(name: &str) -> bool {
+    let flags = name.contains("FLAGS") && !name.contains("MAKEFLAGS");
+    let cargo = name.starts_with("CARGO_") && !name.contains("MAKEFLAGS") && !name.starts_with("CARGO_TERM_");
+    flags || (cargo && !is_removed(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_that_change_what_is_built_count() {
+        let flags = ["RUSTFLAGS", "CFLAGS", "CXXFLAGS_x86_64_unknown_linux_musl", "TARGET_CFLAGS", "LDFLAGS"];
+        for name in flags.into_iter().chain(["CARGO_PROFILE_RELEASE_LTO", "CARGO_INCREMENTAL"]) {
+            assert!(counts(name), "{name}");
+        }
+        for name in [
+            "HOME",
+            "CARGO",
+            "CARGO_PKG_VERSION",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_MAKEFLAGS",
+            "CARGO_TERM_COLOR",
+        ] {
+            assert!(!counts(name), "{name}");
+        }
+    }
 
     #[test]
     fn files_of_a_folder_without_git_are_all_but_the_built_ones() {
