@@ -26,7 +26,7 @@ use crate::plan::Job;
 use crate::rebuild::repository;
 use crate::step_summary;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::Cmd;
+use xtask_process::exec::{Cmd, Undo};
 use xtask_report::timing::{
     self, Case, CaseRecord, EarlierRun, HistoryEntry, HostFacts, Journal, JournalHeader, MethodRecord,
     Scenario, Schedule, TakenSample, TimingComparison, TimingRun, Timings, host_facts,
@@ -59,9 +59,12 @@ pub(super) fn run(common: &Common, mut request: BenchRequest) -> Result<()> {
     let baseline = Baseline::read(&request.comparison, &start, &host)?;
     HistoryEntry::open(&comparison::history(&request.comparison, &start.session.work()))?;
     let folder = start.session.work().join("bench");
+    // The build folders are as large as the program's dependencies, and are removed even after an interrupt.
+    let gone = Undo::removing(&folder);
     let measured = measured(&start, &request.sampling, &jobs, (baseline.as_ref(), host), &folder);
-    // The build folders are as large as the program's dependencies, and are not needed any more.
+    // Without the time limit that an interrupted run has.
     let _ = std::fs::remove_dir_all(&folder);
+    drop(gone);
     let (run, header, traces) = measured?;
     let compared = baseline.map(|baseline| baseline.compare(&run.cases, &request.comparison)).transpose();
     let (failed, slower) =

@@ -22,7 +22,7 @@ use crate::verify::{Verified, refuse};
 use xtask_config::workspace::Workspace;
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
-use xtask_process::exec::{Cmd, Undo};
+use xtask_process::exec::Undo;
 
 /// The variables with other values in the second build. No program may depend on them.
 const OTHERWISE: [(&str, &str); 6] = [
@@ -44,10 +44,8 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     if work.exists() {
         std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))?;
     }
-    // The folder is as large as the workspace and the built dependencies, and is removed even after an interrupt. It is
-    // removed several times, because interrupted processes may write until this process ends.
-    let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
-    let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
+    // The folder is as large as the workspace and the built dependencies, and is removed even after an interrupt.
+    let gone = Undo::removing(&work);
     let mut site = start.site();
     // What a cache gives back was not built a second time.
     let uncached = site.compile_cache.map(CompileCache::unused);

@@ -161,6 +161,23 @@ fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     space.run(&args).ended(0).never_says(&["Continuing", "anew"]);
 }
 
+#[test]
+fn an_interrupted_run_leaves_no_build_folders() {
+    need!("bench::interrupted", machine::std_for(&[HOST_MUSL]), machine::programs(&["git"]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.write(".gitignore", "target\n");
+    space.git(&["init", "--quiet"]);
+    space.commit();
+    let args = [&PURE[..], &["cold", "--compare-rev", "HEAD"]].concat();
+    // The clone is there, and Cargo runs.
+    let when =
+        "[ -d target/xtask/bench/revision/sources/app ] && ls target/xtask/bench/builds/* >/dev/null 2>&1";
+    for (signal, code) in [("INT", "130"), ("TERM", "143")] {
+        let ended = interrupt(&space, &args, when, signal, "ls -d target/xtask/bench 2>/dev/null; true");
+        assert_eq!(ended, format!("code={code}"));
+    }
+}
+
 /// Files, with their contents and times.
 fn state(space: &Space) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
     let files = ["app", "native"].map(|folder| files(&space.path(folder))).concat();

@@ -31,9 +31,11 @@ impl Undo {
         Self { id, cmd, wanted: true }
     }
 
-    /// Registers the removal of a folder with everything in it.
+    /// Registers the removal of a folder with everything in it. It is removed several times, because interrupted
+    /// processes may write until this process ends.
     pub fn removing(folder: &Path) -> Self {
-        Self::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(folder))
+        let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
+        Self::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(folder))
     }
 
     /// Cancels the command, because there is nothing left to undo.
