@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
-use xtask_process::exec::Cmd;
 
 use crate::rebuild::repository;
 
@@ -70,7 +69,7 @@ impl SourceState {
 fn dirty(root: &Path, output: &Path) -> Option<bool> {
     // Without locks of its index, which another git may hold, and whatever the user's settings hide.
     let status = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=normal", "--", "."];
-    let mut git = Cmd::new("git").args(status).cwd(root).env("LC_ALL", "C");
+    let mut git = repository::git().args(status).cwd(root);
     if let Ok(below) = output.strip_prefix(root) {
         git = git.arg(format!(":(exclude){}", below.display()));
     }
