@@ -69,11 +69,8 @@ pub(super) fn start(pid: u32) -> Option<u64> {
     started(&std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?)
 }
 
-/// Reads the field after the program's name. The name, the second field, is in brackets and may contain
-/// anything.
 fn started(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    xtask_process::exec::processes::stat_fields(stat)?.1.nth(19)?.parse().ok()
 }
 
 #[cfg(unix)]

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 
+use xtask_process::exec::processes::{stat_fields, texts};
+
 /// The number of bytes of a command line or an environment that are read.
 const BYTES: u64 = 256 << 10;
 
@@ -43,14 +45,13 @@ impl StatFile {
     }
 }
 
-/// Reads a line of `stat`. Field 2, the name in parentheses, may contain any character.
+/// Reads a line of `stat`.
 fn counters(stat: &str) -> Option<ProcCounters> {
-    let (before, after) = stat.rsplit_once(')')?;
-    let name = before.split_once('(')?.1.to_owned();
-    let fields: Vec<&str> = after.split_ascii_whitespace().collect();
+    let (name, fields) = stat_fields(stat)?;
+    let fields: Vec<&str> = fields.collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
     Some(ProcCounters {
-        name,
+        name: name.to_owned(),
         parent: u32::try_from(number(1)?).ok()?,
         // A thread sends no signal to a parent when it ends.
         is_process: fields.get(35).is_none_or(|signal| *signal != "-1"),
@@ -73,20 +74,18 @@ fn peak_of(status: &str) -> Option<u64> {
 
 /// Returns the arguments of a process, its program first.
 pub(crate) fn arguments(id: u32) -> Vec<String> {
-    texts(&format!("/proc/{id}/cmdline")).unwrap_or_default()
+    filled_texts(&format!("/proc/{id}/cmdline"))
 }
 
 /// Returns the variables with which a process was started, as `NAME=value`.
 pub(crate) fn variables(id: u32) -> Vec<String> {
-    texts(&format!("/proc/{id}/environ")).unwrap_or_default()
+    filled_texts(&format!("/proc/{id}/environ"))
 }
 
-fn texts(path: &str) -> Option<Vec<String>> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    let texts = bytes.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
-    Some(texts.filter(|text| !text.is_empty()).collect())
+fn filled_texts(path: &str) -> Vec<String> {
+    let mut texts = texts(path, BYTES).unwrap_or_default();
+    texts.retain(|text| !text.is_empty());
+    texts
 }
 
 /// Returns the last ID that Linux gave to a process or a thread. It gives them in ascending order.

@@ -60,11 +60,24 @@ pub fn children(id: u32) -> Option<Vec<u32>> {
 
 /// Returns the command line of a process, or none if it has ended.
 fn words(id: u32) -> Option<Vec<String>> {
+    texts(&format!("/proc/{id}/cmdline"), LINE_MAX).filter(|words| !words.is_empty())
+}
+
+/// Returns the texts of a file in which each ends with a zero byte, as command lines and environments have them. At most
+/// `most` bytes are read. None means that the process has ended, or that this user may not read the file.
+pub fn texts(path: &str, most: u64) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
-    File::open(format!("/proc/{id}/cmdline")).ok()?.take(LINE_MAX).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-    (!bytes.is_empty()).then(|| words.collect())
+    let texts = bytes.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+    Some(if bytes.is_empty() { Vec::new() } else { texts.collect() })
+}
+
+/// Splits a line of `stat` into the name of the program, field 2, and the fields from the third on. The name is in
+/// parentheses and may contain any character, parentheses and spaces too.
+pub fn stat_fields(stat: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
+    let (before, after) = stat.rsplit_once(')')?;
+    Some((before.split_once('(').map_or("", |(_, name)| name), after.split_ascii_whitespace()))
 }
 
 /// Returns the start time of a process, counted from the start of the machine.
@@ -75,10 +88,9 @@ fn start(id: u32) -> Option<Duration> {
     })
 }
 
-/// Returns the start time in a line of `stat`: field 22. Field 2, the name in parentheses, may contain any
-/// character.
+/// Returns the start time in a line of `stat`: field 22.
 fn ticks(stat: &str) -> Option<u64> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    stat_fields(stat)?.1.nth(19)?.parse().ok()
 }
 
 /// Returns the time since the start of the machine.

@@ -4,6 +4,7 @@
 use std::fs;
 
 use serde::{Deserialize, Serialize};
+use xtask_process::exec::processes::stat_fields;
 
 /// What the system showed about itself during a build. A value that it does not show is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -91,11 +92,9 @@ fn ticks(stat: &str) -> Option<ProcessorTicks> {
     Some(ProcessorTicks { busy, steal, all: busy + idle + wait + steal })
 }
 
-/// Reads the ticks of this process and of the ended ones that it started: `/proc/self/stat`, fields 14 to 17. The name of
-/// the program, field 2, may contain spaces.
+/// Reads the ticks of this process and of the ended ones that it started: `/proc/self/stat`, fields 14 to 17.
 fn own_ticks(stat: &str) -> Option<f64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
+    let mut fields = stat_fields(stat)?.1.skip(11);
     (0..4).map(|_| fields.next()?.parse::<f64>().ok()).sum()
 }
 
